@@ -108,6 +108,7 @@ def _scores(metrics: Mapping[str, Mapping]) -> str:
         head = f"| {test_set} | {' | '.join(heads)} |\n|{'---|' * (len(names) + 1)}"
         cells = {row: [_cell(scores[name].get(row, {}).get(ALL), measures.get(name)) for name in names] for row in rows}
         labels = {row: how.get("rows", {}).get(row, {}).get("label", row) for row in rows}
+        parts.append(" ".join((told.get("judgement") or {}).get("sentences", ())))
         parts.append("\n".join([head, *(f"| {labels[row]} | {' | '.join(cells[row])} |" for row in rows)]))
         kinds: dict[str, list[str]] = {}
         for row in rows:

@@ -82,9 +82,9 @@ def contamination(
     if not run:
         with written_whole(out / "config.yaml") as path:
             path.write_text("\n".join(f"# {one}\n{Path(one).read_text('utf-8')}" for one in files), "utf-8")
-    with written_whole(out / "metrics.json") as path:
-        path.write_text(json.dumps(record(result), indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
     shown = result.shown()
+    with written_whole(out / "metrics.json") as path:
+        path.write_text(json.dumps(record(result, shown), indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
     page = write_page(out / "report.html", run or out, shown, {})
     console = wide_console()
     for part in shown:

@@ -74,8 +74,9 @@ def evaluate(
         seed=seed,
         console=console,
     )
-    for part in result.shown():
+    shown = result.shown()
+    for part in shown:
         print_shown(part, console)
     with written_whole(out) as path:
-        path.write_text(json.dumps(record(result), indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
+        path.write_text(json.dumps(record(result, shown), indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
     console.print(f"Numbers: {out}", highlight=False, soft_wrap=True)

@@ -4,7 +4,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -241,8 +241,15 @@ class Result(Saved, ABC):
         )
 
 
-def record(result: Result) -> dict:
-    """The entry of a result in ``metrics.json``.
+def record(result: Result, shown: Sequence[Shown] | None = None) -> dict:
+    """The entry of a result in ``metrics.json``: its ``scores``, the ``format`` in which they are read, the ``judgement`` (see `n2s.metrics.verdict.Verdict`), its facts.
+
+    Parameters
+    ----------
+    result
+        The result.
+    shown
+        Its parts, if they are there already. The verdict is that of the first part that has one.
 
     Examples
     --------
@@ -262,7 +269,10 @@ def record(result: Result) -> dict:
     (2.5, 0)
     """
     scores = result.scores()
-    return {"scores": scores.plain(), "format": scores.described()} | result.facts()
+    parts = result.shown() if shown is None else shown
+    verdict = next((one for one in map(Shown.judgement, parts) if one is not None), None)
+    told = {} if verdict is None else {"judgement": asdict(verdict)}
+    return {"scores": scores.plain(), "format": scores.described()} | told | result.facts()
 
 
 def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], *, digits: int | None = None) -> None:

@@ -41,10 +41,16 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim that the numbers carry, and its sentences, the first of which says it."""
+    """A claim that the numbers carry, and its sentences, the first of which says it.
+
+    ``score``, ``row`` and ``control`` are keys of the table that it is made from: the score, the model, the strongest control. Empty if it is from elsewhere.
+    """
 
     state: State
     sentences: Sequence[str]
+    score: str = ""
+    row: str = ""
+    control: str = ""
 
 
 def verdict_of(scores: Scores, claim: Claim | None = None, names: Sequence[str] | None = None) -> Verdict | None:
@@ -83,7 +89,8 @@ def verdict_of(scores: Scores, claim: Claim | None = None, names: Sequence[str] 
     if state == "above":
         first += _ceiling(scores, name, row, strongest)
     first += [claim.worth] if claim.worth else _linear(scores, name, row, claim.linear)
-    return Verdict(state, [*first, *_people(scores, name, row, controls), *_few(own, measure)])
+    told_all = [*first, *_people(scores, name, row, controls), *_few(own, measure)]
+    return Verdict(state, told_all, name, row, strongest)
 
 
 def _models(scores: Scores, name: str) -> list[str]:

@@ -26,7 +26,7 @@ class Listed:
     state
         running | stopped (the same command continues it) | finished (not tested) | tested | damaged.
     score
-        Key of the first score of the first test set, such as ``top1``; empty without a test.
+        Key of the verdict's score, such as ``top1``, in the first test set; of a test without a verdict its first score; empty without a test.
     value, control
         Its mean over subjects, and that of the control that ``control_name`` names.
     told, beside
@@ -127,9 +127,10 @@ def _score(file: Path) -> tuple[str, float | None, str, float | None, str, str]:
         by_set = json.loads(file.read_text("utf-8"))
         test = next(one for one in by_set.values() if one.get("scores"))
         scores, how = test["scores"], test.get("format") or {}
-        name, rows = next(iter(scores.items()))
-        means = {row: by_subject[ALL]["mean"] for row, by_subject in rows.items() if ALL in by_subject}
-        model = next(iter(means))
+        verdict = test.get("judgement") or {}
+        name = verdict.get("score") or next(iter(scores))
+        means = {row: by_subject[ALL]["mean"] for row, by_subject in scores[name].items() if ALL in by_subject}
+        model = verdict.get("row") or next(iter(means))
     except (OSError, ValueError, StopIteration, AttributeError, KeyError, TypeError):
         return NO_SCORE[1:]
     control = next((row for row in (*CONTROLS, *reversed(means)) if row in means and row != model), "")

@@ -175,27 +175,27 @@ def _metrics_and_page(
     run_dir: Path, verb: str, results: Mapping[str, Result], *, metrics: bool = True
 ) -> tuple[Path, list[Shown]]:
     folder = run_dir / PLACES[verb]
+    shown = {name: result.shown() for name, result in results.items()}
     if metrics:
-        records = {name: record(result) for name, result in results.items()}
+        records = {name: record(result, shown[name]) for name, result in results.items()}
         content = records[""] if verb == "predict" else records
         with written_whole(folder / "metrics.json") as path:
             path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
     parts = [
         with_folds(run_dir, name, replace(part, files=_beside(folder, saved(run_dir, verb, name), part.files)))
-        for name, result in results.items()
-        for part in _named(name, result, len(results))
+        for name in results
+        for part in _named(name, shown)
     ]
     if parts and verb == "test":
         parts[0] = replace(parts[0], advice=next_steps(run_dir, parts[0]))
     return write_page(folder / "report.html", run_dir, parts, run_drawings(run_dir)), parts
 
 
-def _named(name: str, result: Result, n_results: int) -> list[Shown]:
+def _named(name: str, shown: Mapping[str, list[Shown]]) -> list[Shown]:
     """The parts of a result, each with a name that differs from those of other results."""
-    parts = result.shown()
-    if n_results == 1:
-        return parts
-    return [replace(part, name=", ".join(filter(None, (name, part.name)))) for part in parts]
+    if len(shown) == 1:
+        return shown[name]
+    return [replace(part, name=", ".join(filter(None, (name, part.name)))) for part in shown[name]]
 
 
 def _beside(page: Path, folder: Path, files: Mapping[str, str]) -> dict[str, str]:

@@ -40,6 +40,7 @@ def test_a_demo_holds_no_path_and_its_card_says_what_it_scores(name):
     model = next(row for row in rows if roles[row] == "model")
     assert f"| {Measure(**test['format']['measures'][first]).text(rows[model]['all subjects']['mean'])}" in card
     assert "control" in {roles[row] for row in rows}
+    assert " ".join(test["judgement"]["sentences"]) in card
 
 
 @pytest.mark.slow

@@ -1,11 +1,14 @@
 """``n2s runs``: what it lists, and what it deletes and does not."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from n2s.metrics.result import Result, Shown, record
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
+from n2s.metrics.verdict import Claim
 from n2s.training import listing
 from n2s.training.run import Run
 
@@ -114,3 +117,29 @@ def test_scores_are_those_of_the_table(tmp_path):
     )
     file.write_text(json.dumps({"test": {"scores": scores.plain()}}))
     assert listing._score(file)[-2:] == ("rank 1.5", "chance 39.5")
+
+
+def test_the_score_is_the_one_that_the_verdict_is_about(tmp_path):
+    """A page that says "top-10 is above chance" and a list that shows top-1 would tell two stories."""
+    file = tmp_path / "metrics.json"
+    rows = {"model": Row("model"), "ridge": Row("ridge"), "chance": Row("chance", "control")}
+    top1 = {row: {ALL: Score(mean)} for row, mean in (("model", 0.1), ("ridge", 0.2), ("chance", 0.01))}
+    top10 = {row: {ALL: Score(mean, mean - 0.05, mean + 0.05)} for row, mean in (("model", 0.6), ("ridge", 0.7))}
+    measures = {"top1": Measure("top-1 (%)", 100, 1), "top10": Measure("top-10 (%)", 100, 1)}
+    scores = Scores(rows, measures, {"top1": top1, "top10": top10 | {"chance": {ALL: Score(0.1)}}})
+
+    @dataclass
+    class Found(Result):
+        def scores(self):
+            return scores
+
+        def shown(self):
+            return [Shown(), Shown(scores=scores, claim=Claim(score="top10", row="ridge"))]
+
+    entry = record(Found())
+    assert entry["judgement"]["sentences"][0].startswith("Above chance and every control: top-10 accuracy of 'ridge'")
+    assert {key: entry["judgement"][key] for key in ("state", "score", "row", "control")} == {
+        "state": "above", "score": "top10", "row": "ridge", "control": "chance"
+    }  # fmt: skip
+    file.write_text(json.dumps({"test": entry}))
+    assert listing._score(file)[-2:] == ("top-10 70.0%", "chance 10.0%")
