@@ -94,6 +94,7 @@ def test_scores_come_with_controls_per_subject_and_intervals(tested):
     assert scores["ceiling"]["top1"]["mean"] > 0.6 > scores["chance"]["top1"]["mean"]
 
 
+@pytest.mark.nightly
 def test_residencies_test_alike(tested):
     folder, run, _, commands = tested
     before = json.loads((run / "metrics.json").read_text())["test"]["model"]

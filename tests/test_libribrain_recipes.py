@@ -101,6 +101,7 @@ def test_phones_from_training_to_the_submission(run, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_two_seeds_vote_and_their_votes_are_handed_in(run, run_n2s):
     changes = {"data__average": 2, "verbs": ("fit",)}
     one = run("libribrain2025/phoneme.yaml", "LibriBrainPhoneHoldout", **changes)[1].to_numpy()[:, 1:]
@@ -123,6 +124,7 @@ def test_two_seeds_vote_and_their_votes_are_handed_in(run, run_n2s):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_speech_from_training_to_the_submission(run):
     seldom = {"data__windows__test_step_s": 2.0}  # in place of every sample
     _, table = run("libribrain2025/speech.yaml", "LibriBrainSpeechHoldout", **seldom)

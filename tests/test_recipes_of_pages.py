@@ -12,6 +12,7 @@ def step(tmp_path, monkeypatch, run_n2s):
     return lambda *recipes, **changes: step_and_test(run_n2s, *recipes, **changes)
 
 
+@pytest.mark.nightly
 def test_two_simulated_talkers(step):
     found = step(
         "linear.yaml",

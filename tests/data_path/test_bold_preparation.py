@@ -184,6 +184,7 @@ def test_shards_are_a_partition_of_the_runs(study):
 
 @pytest.mark.slow
 @pytest.mark.spawns
+@pytest.mark.nightly
 def test_processes_give_the_same_runs(study, tmp_path, processes):
     one = prepare(study, DETRENDED)
     two = prepare(OnDisk(tmp_path / "again"), DETRENDED, n_jobs=2)

@@ -231,7 +231,7 @@ def _segments(split, n_people) -> Windows:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("n_people", [1, 6, pytest.param(27, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_people", [1, 6, pytest.param(27, marks=[pytest.mark.slow, pytest.mark.nightly])])
 def test_candidates_are_as_many_as_published_whoever_listened(n_people):
     """1284 words of the held-out sentences, at 2, 4 or 54 hearings of each: 157 words were 282 candidates of two clocks."""
     windows = _segments(SplitBySentence(), n_people)

@@ -103,10 +103,9 @@ def checkpoint(experiment: str) -> dict:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore:.*sounds have no file.*")
-@pytest.mark.parametrize(
-    "set_name", [one if one == "brain2sound" else pytest.param(one, marks=pytest.mark.nightly) for one in N_PATCHES]
-)
+@pytest.mark.parametrize("set_name", N_PATCHES)
 def test_the_three_stages_run_one_after_the_other(set_name, stage):
     assert "the last epoch's" in (stage("fit", set_name, "semantic") + stage("test", set_name, "semantic"))
     semantic = json.loads((newest(f"{set_name}_semantic+small") / "metrics.json").read_text())["test"]

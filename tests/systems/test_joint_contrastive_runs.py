@@ -107,6 +107,7 @@ def test_a_fit_that_was_stopped_inside_an_epoch_ends_with_the_same_bits(n2s):
     assert_same(state(run), whole)
 
 
+@pytest.mark.nightly
 def test_a_test_leaves_results_and_runs_of_one_modality_a_late_fusion(n2s, capsys):
     for used in ("meg", "fmri"):
         for verb in ("fit", "test"):

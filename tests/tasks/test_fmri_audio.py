@@ -332,7 +332,7 @@ def test_tokens_are_scaled_for_a_unet_that_starts_from_nothing_and_left_to_a_pub
             torch.testing.assert_close(found.flatten(0, 1).std(0, correction=0), torch.ones(16), atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("rate", [None, 1e-2])
+@pytest.mark.parametrize("rate", [pytest.param(None, marks=pytest.mark.nightly), 1e-2])
 def test_only_what_has_a_rate_learns_and_published_weights_stay_out_of_the_checkpoint(decoded, audio, rate):
     save_audioldm2(small_audioldm2(condition_dim=16, channels=(8, 8, 8, 8), variant="speech"), "published")
     model = {

@@ -84,6 +84,7 @@ def test_a_fit_that_validates_has_its_best_epoch_as_ever(fitted):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_folds_of_a_later_stage_build_on_the_same_folds_of_the_earlier_one(fitted, semantic, acoustic):
     """A run with another split may have been trained on what a fold holds out: it is not taken."""
     words = ("--cross_validate", "3")

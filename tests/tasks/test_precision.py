@@ -89,6 +89,7 @@ def test_a_ridge_is_solved_in_float32(semantic):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_acoustic_then_sound(fitted, acoustic, n2s):
     exact, half = compared(lambda *words: acoustic(*words, data={"subjects": ["01"]}), "Acoustic")
     assert_close(exact, half, rtol=0.01)

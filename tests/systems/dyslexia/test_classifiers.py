@@ -152,6 +152,7 @@ def test_segments_on_both_sides_shoot_up_and_people_do_not():
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_the_network_knows_people_again_and_nothing_of_others():
     """The planted leak through a network: parts of a person's windows dealt as if they were people."""
     positive, own = np.arange(20) % 2 == 0, windows(n_windows=24)

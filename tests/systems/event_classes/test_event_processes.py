@@ -14,6 +14,7 @@ TESTS = Path(__file__).parents[2]
 
 @pytest.mark.slow
 @pytest.mark.spawns
+@pytest.mark.nightly
 def test_two_processes_are_one(at):
     network = {"class_path": "said_network.Means", "init_args": {"n_channels": 8}}
     data = {"average": 2, "batch_size": 31}  # parts of a batch differ in size, and in the classes that they have

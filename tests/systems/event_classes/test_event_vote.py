@@ -71,6 +71,7 @@ def test_networks_with_another_prior_do_not_vote(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_the_best_networks_vote(at, run_n2s):
     data = {"test_averages": []}
     options = {

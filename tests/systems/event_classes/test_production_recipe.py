@@ -26,6 +26,7 @@ def fitted_and_scored(run_n2s, name, *overlays, **changes):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_the_score_falls_to_that_of_the_brain_and_not_to_chance(tmp_path, monkeypatch, run_n2s):
     monkeypatch.chdir(tmp_path)
     raw, _, best, page = fitted_and_scored(run_n2s, "raw", CONFIGS / "production_raw.yaml", **STRONG)

@@ -164,6 +164,7 @@ def test_another_persons_decoder_reads_a_listener(at, fit_and_test, run_n2s):
     assert status == 2 and "no subject 'stories/03'" in " ".join(err.split())
 
 
+@pytest.mark.nightly
 def test_words_are_decoded_from_meg_above_its_controls(at, fit_and_test):
     """With a fiftieth of one hearing's noise, a fifth of the recipe's: 7.5 minutes of training stories tell no words by more."""
     recipe, data, own = given("story_text_meg")
