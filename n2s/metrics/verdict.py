@@ -28,7 +28,7 @@ class Claim:
     state
         What the system's own test of chance says, corrected for the tests on the page: it stands above what intervals show. None: intervals decide.
     worth
-        The system's own sentence on the linear decoder.
+        The system's own sentence on what the score is worth: beside the linear decoder, or beside the sound.
     """
 
     score: str = ""
@@ -85,7 +85,8 @@ def verdict_of(scores: Scores, claim: Claim | None = None, names: Sequence[str] 
     measure, own = scores.measures[name], scores.values[name][row]
     sign = 1 if measure.higher_is_better else -1
     strongest = max(controls, key=lambda one: sign * scores.values[name][one][ALL].mean)
-    first = [_claimed(scores, name, row, told, strongest, state)]
+    ahead = [one for one in controls if worse(scores, name, row, one)] if state == "below" else []
+    first = [_claimed(scores, name, row, told, strongest, state, ahead)]
     if state == "above":
         first += _ceiling(scores, name, row, strongest)
     first += [claim.worth] if claim.worth else _linear(scores, name, row, claim.linear)
@@ -117,7 +118,16 @@ def _state(scores: Scores, name: str, row: str, told: dict[str, bool | None]) ->
     return "not shown" if False in told.values() else "unknown"
 
 
-def _claimed(scores: Scores, name: str, row: str, told: dict[str, bool | None], strongest: str, state: State) -> str:
+def _claimed(
+    scores: Scores,
+    name: str,
+    row: str,
+    told: dict[str, bool | None],
+    strongest: str,
+    state: State,
+    ahead: Sequence[str],
+) -> str:
+    """The first sentence; ``ahead``: the controls that are better than the model."""
     measure, label = scores.measures[name], plain_label(scores.measures[name])
     own = scores.values[name][row]
     what = f"{label} of '{scores.rows[row].label}' is {_shown(own, measure)}"
@@ -129,6 +139,9 @@ def _claimed(scores: Scores, name: str, row: str, told: dict[str, bool | None], 
     if state == "above":
         also = f" It is not shown to beat every control, though: {_listed(weak)}." if weak else ""
         return f"{'Above' if measure.higher_is_better else 'Better than'} chance{'' if weak else ' and every control'}: {what}; {best}.{also}"
+    if state == "below" and strong:
+        better_ones = _listed([scores.rows[one].label for one in ahead])
+        return f"Worse than {better_ones}: {what}; {best}. It beats {_listed(strong)}, but without the brain one does better: the score may come from what that control sees."
     if state == "below":
         return f"Worse than a control: {what}; {best}. Look for an error in the data or the settings first."
     if state == "unknown":

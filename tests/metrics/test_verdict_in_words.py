@@ -186,3 +186,21 @@ def test_lower_is_never_called_above():
     errors = {"model": row([0.6, 0.55, 0.62, 0.58]), "shuffled": row([0.95, 0.97, 0.99, 0.96])}
     told = verdict_of(table(higher=False, **errors)).sentences
     assert told[0].startswith("Better than chance and every control") and not any(" above " in one for one in told)
+
+
+def test_the_same_gain_for_everybody_is_judged_by_each_persons_interval():
+    """No spread over people, no interval over them: that everybody is perfect must not hide that everybody beats the control."""
+    perfect = {ALL: Score(1.0)} | {f"s/{i}": Score(1.0, 0.8, 1.0) for i in range(3)}
+    weak = {ALL: Score(0.2)} | {f"s/{i}": Score(0.2) for i in range(3)}
+    scores = table(model=perfect, no_brain=weak)
+    assert better(scores, "score", "model", "no_brain") is True
+    assert verdict_of(scores).sentences[0].startswith("Above chance and every control")
+    unsure = perfect | {"s/1": Score(1.0, 0.1, 1.0)}
+    assert better(table(model=unsure, no_brain=weak), "score", "model", "no_brain") is False
+
+
+def test_worse_than_one_control_and_better_than_chance_is_no_error_in_the_data():
+    rows = {"model": row([0.5, 0.55, 0.6]), "shuffled": row([0.1, 0.11, 0.09]), "no_brain": row([0.8, 0.85, 0.9])}
+    found = verdict_of(table(**rows))
+    assert found.state == "below" and "Look for an error" not in found.sentences[0]
+    assert found.sentences[0].startswith("Worse than no brain: ") and "It beats shuffled brain" in found.sentences[0]

@@ -67,6 +67,7 @@ class EventResult(Outcome, Result):
             Shown(
                 headline=words.headline(self.summary, self.corrected),
                 scores=self.scores(),
+                claim=words.claim(self.summary),
                 notes=words.notes(self.summary),
                 tables=words.tables(self.summary, self.corrected),
                 drawings=drawings(self.summary),

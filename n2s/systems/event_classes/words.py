@@ -6,6 +6,8 @@ import numpy as np
 
 from n2s.metrics.classification import PerClass, per_class
 from n2s.metrics.score import Score, cell
+from n2s.metrics.verdict import Claim
+from n2s.systems.event_classes.controls import AUDIO
 from n2s.systems.event_classes.draws import WHOLE, Draws
 from n2s.systems.event_classes.outcome import Outcome
 from n2s.systems.event_classes.summary import CONDITION_SCORES, MEASURES, MODEL, PERMUTED, TOP, Summary
@@ -58,6 +60,22 @@ def headline(summary: Summary, corrected: Mapping[str, float]) -> list[str]:
     return told
 
 
+def claim(summary: Summary) -> Claim:
+    """What the verdict compares: every control but the sound itself, which tells what was heard, and is no error if it tells more than the brain."""
+    scores, name = summary.scores, "f1_macro"
+    controls = [row for row, one in summary.rows.items() if one.role == "control" and row != AUDIO]
+    sound = scores.get(name, AUDIO) if AUDIO in summary.rows else None
+    if sound is None or sound.mean is None:
+        return Claim(name, MODEL, controls)
+    heard = set(summary.result.events.condition) <= {"listen", ""}
+    why = (
+        "a brain that follows sound cannot exceed that by much"
+        if heard
+        else "of what is said aloud, muscles and microphones may tell it, too: see n2s contamination"
+    )
+    return Claim(name, MODEL, controls, worth=f"The sound itself has {cell(sound, MEASURES[name])}%: {why}.")
+
+
 def notes(summary: Summary) -> list[str]:
     """How scores come about."""
     result = summary.result
@@ -92,7 +110,7 @@ def notes(summary: Summary) -> list[str]:
             f"classes that occur; chance is {100 * result.top_k / len(result.names):.3g}%."
         )
     conditions = sorted(set(result.events.condition) - {"listen"})
-    if conditions and "audio only" in result.control_names:
+    if conditions and AUDIO in result.control_names:
         told.append(
             f"Conditions: {', '.join(conditions)}. What the sound tells there, muscles and microphones may tell, too: see n2s contamination."
         )

@@ -241,3 +241,18 @@ def test_short_stretches_of_speech_are_dropped():
         and rows["raw"].label == "network, each frame as it is"
     )
     assert result.scores().get("f1_macro", "raw").mean == pytest.approx(f1_score(result.labels, said, average="macro"))
+
+
+def test_the_sound_itself_is_no_control_that_the_brain_must_beat():
+    """Of heard speech the sound tells everything: a brain below it is no error in the data."""
+    found = made(control=6.0, control_names=["audio only"], n=300)
+    (shown,) = found.shown()
+    verdict = shown.judgement()
+    assert found.scores().get("f1_macro", "audio only").mean > found.scores().get("f1_macro", "model").mean + 0.1
+    assert verdict.state == "above" and verdict.control != "audio only"
+    assert "cannot exceed that by much" in " ".join(verdict.sentences)
+    said = made(control=6.0, control_names=["audio only"], n=300)
+    said.events["condition"] = "overt"
+    assert "muscles and microphones may tell it, too" in " ".join(said.shown()[0].judgement().sentences)
+    durations = made(control=6.0, n=300).shown()[0].judgement()
+    assert durations.state == "below" and durations.sentences[0].startswith("Worse than duration and pause only")
