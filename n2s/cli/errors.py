@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from n2s.cli.function_errors import function_message
 from n2s.cli.made_objects import constructor_message, own_code_message
+from n2s.cli.plain_warnings import plain_warnings
 from n2s.cli.recipes import found_recipe, no_recipe
 from n2s.cli.yaml_files import broken_yaml, files, in_file, text
 from n2s.errors import UserError, nearest
@@ -53,7 +54,8 @@ class ReadableErrors(argparse.ArgumentParser):
 def readable() -> Iterator[None]:
     """Print an error that the user can correct as a message on stderr and exit with 2; show everything else in full."""
     try:
-        yield
+        with plain_warnings():
+            yield
     except Exception as error:
         message = None if os.environ.get("N2S_TRACEBACK") else _message_of(error)
         if message is None:

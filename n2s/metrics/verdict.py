@@ -27,6 +27,8 @@ class Claim:
         The row of a linear decoder beside a network; none by default.
     state
         What the system's own test of chance says, corrected for the tests on the page: it stands above what intervals show. None: intervals decide.
+    tested
+        The controls that this test is about (permuted labels, chance): where it is passed, no interval says otherwise of them.
     worth
         The system's own sentence on what the score is worth: beside the linear decoder, or beside the sound.
     """
@@ -36,6 +38,7 @@ class Claim:
     controls: Sequence[str] | None = None
     linear: str = ""
     state: State | None = None
+    tested: Sequence[str] = ()
     worth: str = ""
 
 
@@ -81,6 +84,8 @@ def verdict_of(scores: Scores, claim: Claim | None = None, names: Sequence[str] 
     if not controls:
         return None
     told = {one: better(scores, name, row, one) for one in controls}
+    if claim.state == "above":
+        told |= {one: True for one in controls if one in claim.tested}
     state = claim.state or _state(scores, name, row, told)
     measure, own = scores.measures[name], scores.values[name][row]
     sign = 1 if measure.higher_is_better else -1

@@ -204,3 +204,12 @@ def test_worse_than_one_control_and_better_than_chance_is_no_error_in_the_data()
     found = verdict_of(table(**rows))
     assert found.state == "below" and "Look for an error" not in found.sentences[0]
     assert found.sentences[0].startswith("Worse than no brain: ") and "It beats shuffled brain" in found.sentences[0]
+
+
+def test_a_test_of_the_systems_own_decides_for_what_it_tests():
+    """Two people, of which one is weak: intervals cannot tell, and the permutation test of the page does."""
+    people = {ALL: Score(0.67), "s/0": Score(0.5, 0.1, 0.9), "s/1": Score(0.85, 0.6, 1.0)}
+    scores = table(model=people, shuffled={ALL: Score(0.2)})
+    assert verdict_of(scores).state != "above"
+    found = verdict_of(scores, Claim(state="above", tested=["shuffled"]))
+    assert found.sentences[0].startswith("Above chance and every control: ") and "though" not in found.sentences[0]

@@ -35,6 +35,7 @@ class CrossLanguageResult(CrossLanguageScores, Result):
             Shown(
                 headline=page.headline(self),
                 scores=self.scores(),
+                claim=tables.claim(self.cells),
                 notes=page.notes(self),
                 tables=page.tables(self),
                 drawings=figures.drawings(self),

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from n2s.metrics.score import Measure, Row, Score, Scores
+from n2s.metrics.score import ALL, Measure, Row, Score, Scores
+from n2s.metrics.verdict import Claim
 from n2s.systems.cross_language.cells import HELD_OUT
 from n2s.systems.cross_language.identification import RANK, TOP1, TOPK
 from n2s.systems.cross_language.scoring import EVERY, R
@@ -54,6 +55,20 @@ def scores(cells: pd.DataFrame, top_k: int) -> Scores:
         if not controls & set(values[name]):
             measures[name] = Measure(**{**measures[name].__dict__, "uncontrolled": alone})
     return Scores(rows, measures, values)
+
+
+def claim(cells: pd.DataFrame) -> Claim:
+    """The verdict is of identification from one language to another: beside other features in the same cell, and the moved alignment."""
+    cross = cells[
+        (cells.subject == ALL) & (cells.kind == "cross") & (cells.design == HELD_OUT) & (cells.measure == RANK)
+    ]
+    main = cross[cross.role == "model"]
+    if main.empty:
+        return Claim()
+    first = main.iloc[0]
+    others = cross[(cross.role == "control") & (cross.cell == first.cell)]
+    row = f"{first.space}: {first.cell}"
+    return Claim(RANK, row, [f"{row}, {SHIFTED}", *(f"{one.space}: {one.cell}" for one in others.itertuples())])
 
 
 def _none(value: float) -> float | None:

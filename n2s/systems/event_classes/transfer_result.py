@@ -58,6 +58,7 @@ class TransferResult(TimedScores, Result):
             Shown(
                 headline=words.headline(self),
                 scores=self.scores(),
+                claim=words.claim(self),
                 notes=words.notes(self),
                 tables=words.tables(self),
                 drawings=drawings(self),

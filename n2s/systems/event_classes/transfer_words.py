@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.errors import first_of
+from n2s.metrics.verdict import Claim
 from n2s.report.figures import short_names
 from n2s.systems.event_classes.draws import TURNED, WHOLE
 from n2s.systems.event_classes.transfer import Cell
@@ -37,6 +38,18 @@ def headline(result: TimedScores) -> list[str]:
             told += f"; that is {100 * row.ratio:.0f}%{ends} of what a decoder of {cell.tested} itself has above chance"
         found.append(f"{told}.")
     return found
+
+
+def claim(result: TimedScores) -> Claim:
+    """The verdict is of the first condition by itself, by the page's own test of chance; the sentences below it tell what carries over."""
+    cells = [Cell(result.bands[0], one, one) for one in result.conditions] if result.cells else []
+    own = next((cell for cell in cells if cell in result.balanced), None)
+    if own is None:
+        return Claim()
+    row, p = result.row_of(own), result.tests.set_index(["band", "trained", "tested"]).loc[own].p_holm
+    controls = [f"{row}|permuted", "chance"]
+    state = None if not np.isfinite(p) else "above" if p < LEVEL else "not shown"
+    return Claim(BALANCED, row, controls, state=state, tested=controls)
 
 
 def _too_good(result: TimedScores, cell: Cell) -> list[str]:
