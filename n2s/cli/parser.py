@@ -52,6 +52,7 @@ NOISY_LOGS = (
     "Restored all states",
     "Loaded model weights",
     "Detected KeyboardInterrupt",  # the command says it
+    "=1)` was configured so 1 batch",  # of recipes that read everything at once
 )
 
 
