@@ -134,6 +134,7 @@ def test_speech_from_training_to_the_submission(run):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_words_from_training_to_the_submission(run):
     scores, table = run("libribrain2026/words.yaml", "LibriBrainWordHoldout", name="submission_deep.csv")
     found = scores["scores"]["top_k_balanced"]

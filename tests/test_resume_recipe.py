@@ -67,7 +67,7 @@ def fit(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("residency", ["device", "host"])
+@pytest.mark.parametrize("residency", ["device", pytest.param("host", marks=pytest.mark.nightly)])
 def test_continued_is_uninterrupted(fit, residency):
     uninterrupted = fit("uninterrupted", residency)
     assert uninterrupted.finished

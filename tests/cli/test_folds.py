@@ -103,6 +103,7 @@ def test_every_story_is_held_out_once_and_one_page_has_the_pooled_scores(here, r
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_every_clip_of_fmri_is_decoded_by_a_model_that_has_not_heard_it(here, run_n2s):
     Path("clips.yaml").write_text(yaml.safe_dump(fmri_recipe(here / "study")))
     status, out, err = run_n2s("fit", "--config", "clips.yaml", "--cross_validate", 2)

@@ -77,6 +77,7 @@ def test_a_step_waits_for_nothing(profile):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_the_fmri_steps_wait_for_nothing(tmp_path, monkeypatch, run_n2s):
     monkeypatch.chdir(tmp_path)
     target = {

@@ -209,6 +209,7 @@ def test_killed_while_writing_and_resumed(study):
 
 @pytest.mark.slow
 @pytest.mark.spawns
+@pytest.mark.nightly
 def test_two_processes_make_each_run_once(study):
     study.slow_s = 0.1
     process = other_process(study, "DETRENDED")

@@ -130,6 +130,7 @@ def test_killed_in_the_middle_and_resumed(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.spawns
+@pytest.mark.nightly
 def test_two_processes_share_the_work(tmp_path, monkeypatch):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
     study = Logged(tmp_path / "data", slow_s=0.2)

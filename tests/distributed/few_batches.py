@@ -31,7 +31,7 @@ from n2s.models.sound_generator import SmallAudioLDM2
 from n2s.systems import Acoustic, BrainAudio, Contrastive, Semantic, Spectrogram
 from n2s.training.run import FINISHED, Run
 
-COUNTS = (1, 2)  # batches
+COUNTS = tuple(int(n) for n in os.environ.get("COUNTS", "1 2").split())  # batches
 SHAPE = {"n_virtual": 6, "n_fourier": 18, "hidden": 8, "depth": 2, "spatial_dropout": 0.0}
 
 

@@ -11,7 +11,7 @@ import torch
 
 HERE = Path(__file__).parent
 MANY = (2, 3)  # as even a split as can be, and an uneven one with processes left over
-#: The uneven one is started with --nightly alone.
+#: The uneven one, and as many batches as processes, are started with --nightly alone.
 NUMBERS = [2, pytest.param(3, marks=pytest.mark.nightly)]
 EXACT = ("contrastive", "sentences", "acoustic", "mel")  # nothing is drawn at random in their training
 REFUSED = {
@@ -31,6 +31,7 @@ def found(tmp_path_factory, request):
     paths = os.pathsep.join(map(str, (HERE.parents[1], HERE.parent, HERE)))
     command = [sys.executable, str(HERE / "few_batches.py"), str(folder), "1", *map(str, many)]
     variables = {"PYTHONPATH": paths, "PL_GLOBAL_SEED": "3", "N2S_CACHE": str(folder / "cache")}
+    variables["COUNTS"] = "1 2" if len(many) > 1 else "1"
     done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stderr[-6000:]
     return {
@@ -38,8 +39,13 @@ def found(tmp_path_factory, request):
     }
 
 
-def cases() -> list[tuple[str, object]]:
-    counted = [(name, count) for name in few_batches.COUNTED for count in few_batches.COUNTS]
+def cases() -> list:
+    nightly = {2: pytest.mark.nightly}
+    counted = [
+        pytest.param(name, count, marks=nightly.get(count, ()))
+        for name in few_batches.COUNTED
+        for count in few_batches.COUNTS
+    ]
     return counted + [(name, count) for name in ("contrastive", "acoustic") for count in ("none", "none to train")]
 
 

@@ -190,6 +190,7 @@ def numbers(path: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_two_processes_give_the_same_numbers(stimulus_of):
     path = str(stimulus_of(noise(1.0)).audio)
     there = subprocess.run(

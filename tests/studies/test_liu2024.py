@@ -153,7 +153,7 @@ def check_sounds(set_name: str, run: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*sounds have no file.*")
-@pytest.mark.parametrize("name", ["lir", "mlp"])
+@pytest.mark.parametrize("name", ["lir", pytest.param("mlp", marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("set_name", N_PATCHES)
 def test_the_baselines_run(set_name, name, stage):
     stage("fit", set_name, name)

@@ -412,6 +412,7 @@ def test_a_run_that_is_not_there_is_refused(small):
 # files
 
 
+@pytest.mark.nightly
 def test_two_processes_make_one_study_and_the_same_bits_as_another(small, tmp_path):
     (tmp_path / "speech").symlink_to(small.root / "speech")  # spoken once
     code = (

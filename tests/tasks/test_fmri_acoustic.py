@@ -54,6 +54,7 @@ def test_fine_only_has_no_semantic_token(fitted, acoustic):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_test_sets_its_tokens_beside_those_of_the_ablation(fitted, acoustic):
     fine = {"semantic": False}
     assert acoustic("fit", "--experiment", "fine", model=fine, data={"subjects": ["02"]})[0] == 0
@@ -186,6 +187,7 @@ def test_audiomaes_decoder_is_tuned_at_its_own_rate_or_frozen(fitted, acoustic, 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_run_that_goes_on_ends_with_the_same_bits_though_another_semantic_run_has_come(
     fitted, semantic, acoustic, monkeypatch
 ):

@@ -233,6 +233,7 @@ def test_a_prompt_replaces_the_meaning_of_the_clips_that_it_names(sounded):
     assert predicted("decoded").keys() == plain.keys()  # what was finished is kept
 
 
+@pytest.mark.nightly
 def test_the_ablations_sounds_are_of_its_own_tokens(trained, acoustic, monkeypatch):
     assert acoustic("fit", "--experiment", "fine", data={"subjects": ["01"]}, model={"semantic": False})[0] == 0
     decoded, given = SoundMethods._of_decoded, []
@@ -255,6 +256,7 @@ def test_the_ablations_sounds_are_of_its_own_tokens(trained, acoustic, monkeypat
     assert status == 2 and "has a semantic token. Fit it with model.semantic false" in " ".join(err.split()), err
 
 
+@pytest.mark.nightly
 def test_validate_and_test_need_no_earlier_run(trained):
     shutil.rmtree("checkpoints/Acoustic")
     status, out, err = trained("validate")

@@ -29,7 +29,9 @@ def mel(n2s, verb, network, **parts):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    "network", [one if one == "MelTransformer" else pytest.param(one, marks=pytest.mark.nightly) for one in NETWORKS]
+)
 def test_networks_are_fitted_and_tested_by_the_command(n2s, network):
     status, _, err = mel(n2s, "fit", network, trainer={"max_epochs": 12 if network == "MelMLP" else 1})
     assert status == 0, err

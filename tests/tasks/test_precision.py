@@ -103,6 +103,7 @@ def test_acoustic_then_sound(fitted, acoustic, n2s):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_mel(n2s):
     network = {"class_path": "n2s.models.MelMLP", "init_args": {"hidden": [16]}}
     target = {"class_path": "n2s.features.ClipFbank", "init_args": {"duration_s": 1.0}}

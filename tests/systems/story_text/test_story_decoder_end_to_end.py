@@ -79,6 +79,7 @@ def test_a_brain_without_speech_is_not_read(at, fit_and_test):
         assert abs(z_of(run, "model", metric)) < 3.5
 
 
+@pytest.mark.nightly
 def test_an_interrupted_search_goes_on_and_the_seed_gives_the_same_text(at, run_n2s, fit_and_test, monkeypatch, run_of):
     recipe = small(at, n_stories=4, minutes=0.6, model={"width": 4, "n_null": 2}, language_model={"epochs": 1})
     run, _ = fit_and_test(recipe)
