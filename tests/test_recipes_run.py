@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from daily import some
 from recipe_data import FOLDERS, align_schoffelen2019
 from recipe_runs import CONFIGS, step_and_test
 
@@ -16,12 +17,6 @@ MEG = sorted(path.stem for path in (CONFIGS / "data").glob("*.yaml"))
 FMRI = sorted(path.stem for path in (CONFIGS / "data_fmri").glob("*.yaml") if not path.stem.startswith("simulated"))
 FOLDER = {"bel2026": "ds007523", "verwoert2022": "SingleWordProductionDutch-iBIDS", "wang2024": "braintreebank", "zada2025": "ds005574", "sato2026": "ds007808", "lebel2023": "ds003020", "nakai2022": "ds003720", "park2025": "brain2sound", "own": "my_fmri"}  # fmt: skip
 CLIP_S = {"lebel2023": 2.0, "nakai2022": 1.5, "park2025": 4.0, "own": 4.0}
-
-
-def some(every: list, *shown: str) -> list:
-    """All of them, of which those that are not ``shown`` run with --nightly."""
-    assert set(shown) <= set(every)
-    return [one if one in shown else pytest.param(one, marks=pytest.mark.nightly) for one in every]
 
 
 # A step of the full-size network on the recipe's 256 windows takes minutes on a CPU; all else of the paper's recipes stays.

@@ -70,9 +70,8 @@ def _beyond(scores: Scores, name: str, row: str, other: str, way: float) -> bool
     else:
         known.append(outside(_meant(own, found.n_people), beside[ALL], -sign))
         each = [outside(own[one], beside.get(one, beside[ALL]), -sign) for one in own if one != ALL]
-        if found.n_people >= 2 and all(
-            one is not None for one in each
-        ):  # two people, or the same gain for all: no interval over them
+        # two people, or the same gain for all: no interval over them, and each decides alone
+        if found.n_people >= 2 and all(one is not None for one in each):
             known[-1] = all(each)
     known = [one for one in known if one is not None]
     return all(known) if known else None

@@ -83,20 +83,18 @@ def verdict_of(scores: Scores, claim: Claim | None = None, names: Sequence[str] 
     )
     if not controls:
         return None
-    told = {one: better(scores, name, row, one) for one in controls}
-    if claim.state == "above":
-        told |= {one: True for one in controls if one in claim.tested}
+    passed = claim.tested if claim.state == "above" else ()
+    told = {one: one in passed or better(scores, name, row, one) for one in controls}
     state = claim.state or _state(scores, name, row, told)
     measure, own = scores.measures[name], scores.values[name][row]
     sign = 1 if measure.higher_is_better else -1
     strongest = max(controls, key=lambda one: sign * scores.values[name][one][ALL].mean)
-    ahead = [one for one in controls if worse(scores, name, row, one)] if state == "below" else []
-    first = [_claimed(scores, name, row, told, strongest, state, ahead)]
+    first = [_claimed(scores, name, row, told, strongest, state)]
     if state == "above":
         first += _ceiling(scores, name, row, strongest)
     first += [claim.worth] if claim.worth else _linear(scores, name, row, claim.linear)
-    told_all = [*first, *_people(scores, name, row, controls), *_few(own, measure)]
-    return Verdict(state, told_all, name, row, strongest)
+    sentences = [*first, *_people(scores, name, row, controls), *_few(own, measure)]
+    return Verdict(state, sentences, name, row, strongest)
 
 
 def _models(scores: Scores, name: str) -> list[str]:
@@ -123,16 +121,7 @@ def _state(scores: Scores, name: str, row: str, told: dict[str, bool | None]) ->
     return "not shown" if False in told.values() else "unknown"
 
 
-def _claimed(
-    scores: Scores,
-    name: str,
-    row: str,
-    told: dict[str, bool | None],
-    strongest: str,
-    state: State,
-    ahead: Sequence[str],
-) -> str:
-    """The first sentence; ``ahead``: the controls that are better than the model."""
+def _claimed(scores: Scores, name: str, row: str, told: dict[str, bool | None], strongest: str, state: State) -> str:
     measure, label = scores.measures[name], plain_label(scores.measures[name])
     own = scores.values[name][row]
     what = f"{label} of '{scores.rows[row].label}' is {_shown(own, measure)}"
@@ -145,8 +134,8 @@ def _claimed(
         also = f" It is not shown to beat every control, though: {_listed(weak)}." if weak else ""
         return f"{'Above' if measure.higher_is_better else 'Better than'} chance{'' if weak else ' and every control'}: {what}; {best}.{also}"
     if state == "below" and strong:
-        better_ones = _listed([scores.rows[one].label for one in ahead])
-        return f"Worse than {better_ones}: {what}; {best}. It beats {_listed(strong)}, but without the brain one does better: the score may come from what that control sees."
+        ahead = _listed([scores.rows[one].label for one in told if worse(scores, name, row, one)])
+        return f"Worse than {ahead}: {what}; {best}. It beats {_listed(strong)}, but without the brain one does better: the score may come from what that control sees."
     if state == "below":
         return f"Worse than a control: {what}; {best}. Look for an error in the data or the settings first."
     if state == "unknown":

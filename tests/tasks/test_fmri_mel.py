@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from daily import some
 from fmri_runs import FBANK, newest, scores
 from sklearn.linear_model import Ridge
 from tiny_fmri import LAG_S, TinyFMRI
@@ -29,9 +30,7 @@ def mel(n2s, verb, network, **parts):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "network", [one if one == "MelTransformer" else pytest.param(one, marks=pytest.mark.nightly) for one in NETWORKS]
-)
+@pytest.mark.parametrize("network", some(NETWORKS, "MelTransformer"))
 def test_networks_are_fitted_and_tested_by_the_command(n2s, network):
     status, _, err = mel(n2s, "fit", network, trainer={"max_epochs": 12 if network == "MelMLP" else 1})
     assert status == 0, err

@@ -19,6 +19,16 @@ def regions_shown(cells: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(cells[cells.measure == R].region))[:MOST_REGIONS]
 
 
+def row_key(space: str, cell: str) -> str:
+    """The row of a cell."""
+    return f"{space}: {cell}"
+
+
+def shifted_key(space: str, cell: str) -> str:
+    """The row of a cell whose alignment is moved."""
+    return f"{row_key(space, cell)}, {SHIFTED}"
+
+
 def scores(cells: pd.DataFrame, top_k: int) -> Scores:
     """Rows: main cells, content-matched cells, controls, main cells at other times. Columns: r in each region, identification."""
     shown = regions_shown(cells)
@@ -26,10 +36,10 @@ def scores(cells: pd.DataFrame, top_k: int) -> Scores:
     order = kept.drop_duplicates(["space", "cell"])
     order = order.assign(last=(order.design != HELD_OUT).astype(int), control=(order.role == "control").astype(int))
     order = order.sort_values(["control", "last"], kind="stable")
-    rows = {f"{one.space}: {one.cell}": Row(f"{one.space}: {one.label}", one.role) for one in order.itertuples()}
+    rows = {row_key(one.space, one.cell): Row(f"{one.space}: {one.label}", one.role) for one in order.itertuples()}
     main = order[(order.role == "model") & (order.design == HELD_OUT)]
     rows |= {
-        f"{one.space}: {one.cell}, {SHIFTED}": Row(f"{one.space}: {one.label}, alignment shifted", "control")
+        shifted_key(one.space, one.cell): Row(f"{one.space}: {one.label}, alignment shifted", "control")
         for one in main.itertuples()
     }
     labels = {RANK: Measure("percentile rank (%)", scale=100, digits=1), TOP1: Measure("top-1 (%)", scale=100, digits=1), TOPK: Measure(f"top-{top_k} (%)", scale=100, digits=1)}  # fmt: skip
@@ -39,13 +49,13 @@ def scores(cells: pd.DataFrame, top_k: int) -> Scores:
         measures[name] = labels.get(measure) or Measure("r" if region == EVERY else f"r, {region}")
         values[name] = {}
         for (space, cell), own in part.groupby(["space", "cell"], sort=False):
-            values[name][f"{space}: {cell}"] = {
+            values[name][row_key(space, cell)] = {
                 one.subject: Score.of((one.value, _none(one.low), _none(one.high)), one.interval)
                 for one in own.itertuples()
             }
             moved = own[own.chance_low.notna()]
-            if f"{space}: {cell}, {SHIFTED}" in rows and len(moved):
-                values[name][f"{space}: {cell}, {SHIFTED}"] = {
+            if shifted_key(space, cell) in rows and len(moved):
+                values[name][shifted_key(space, cell)] = {
                     one.subject: Score.of((one.chance, one.chance_low, one.chance_high), SHIFTED_KIND)
                     for one in moved.itertuples()
                 }
@@ -67,8 +77,8 @@ def claim(cells: pd.DataFrame) -> Claim:
         return Claim()
     first = main.iloc[0]
     others = cross[(cross.role == "control") & (cross.cell == first.cell)]
-    row = f"{first.space}: {first.cell}"
-    return Claim(RANK, row, [f"{row}, {SHIFTED}", *(f"{one.space}: {one.cell}" for one in others.itertuples())])
+    controls = [shifted_key(first.space, first.cell), *(row_key(one.space, one.cell) for one in others.itertuples())]
+    return Claim(RANK, row_key(first.space, first.cell), controls)
 
 
 def _none(value: float) -> float | None:

@@ -136,6 +136,10 @@ class TransferScores(Transfer):
         """Key of a row of the table of scores."""
         return "|".join(cell)
 
+    def permuted_of(self, cell: Cell) -> str:
+        """Key of the row of a cell with permuted labels."""
+        return f"{self.row_of(cell)}|permuted"
+
     def label_of(self, cell: Cell) -> str:
         """``listen -> overt, delta``."""
         band = "" if cell.band == self.bands[0] else f", {cell.band}"
@@ -151,7 +155,7 @@ class TransferScores(Transfer):
         null_kind = "mean of draws with labels permuted within runs and conditions, and what 95% of them lie between"
         rows, values = {}, {BALANCED: {}, AUC: {}}
         for cell in self.cells:
-            own, permuted = self.row_of(cell), f"{self.row_of(cell)}|permuted"
+            own, permuted = self.row_of(cell), self.permuted_of(cell)
             rows[own] = Row(self.label_of(cell))
             for name, found in ((BALANCED, self.balanced[cell]), (AUC, self.areas[cell])):
                 by_subject = {subject: Score.of(_known(one), within) for subject, one in found.by_subject.items()}

@@ -21,7 +21,7 @@ def headline(result: TimedScores) -> list[str]:
     """Two sentences or a few more: each condition by itself, then what carries over."""
     if not result.cells:
         return ["No decoder has a test window."]
-    table = result.tests.set_index(["band", "trained", "tested"])
+    table = _by_cell(result)
     found, band = [], result.bands[0]
     for condition in result.conditions:
         cell = Cell(band, condition, condition)
@@ -46,10 +46,15 @@ def claim(result: TimedScores) -> Claim:
     own = next((cell for cell in cells if cell in result.balanced), None)
     if own is None:
         return Claim()
-    row, p = result.row_of(own), result.tests.set_index(["band", "trained", "tested"]).loc[own].p_holm
-    controls = [f"{row}|permuted", "chance"]
+    row, p = result.row_of(own), _by_cell(result).loc[own].p_holm
+    controls = [result.permuted_of(own), "chance"]
     state = None if not np.isfinite(p) else "above" if p < LEVEL else "not shown"
     return Claim(BALANCED, row, controls, state=state, tested=controls)
+
+
+def _by_cell(result: TimedScores) -> pd.DataFrame:
+    """The tests of chance, by cell."""
+    return result.tests.set_index(["band", "trained", "tested"])
 
 
 def _too_good(result: TimedScores, cell: Cell) -> list[str]:

@@ -67,11 +67,10 @@ def claim(summary: Summary) -> Claim:
     sound = scores.get(name, AUDIO) if AUDIO in summary.rows else None
     if sound is None or sound.mean is None:
         return Claim(name, MODEL, controls)
-    heard = set(summary.result.events.condition) <= {"listen", ""}
     why = (
-        "a brain that follows sound cannot exceed that by much"
-        if heard
-        else "of what is said aloud, muscles and microphones may tell it, too: see n2s contamination"
+        "of what is said aloud, muscles and microphones may tell it, too: see n2s contamination"
+        if _not_heard(summary.result)
+        else "a brain that follows sound cannot exceed that by much"
     )
     return Claim(name, MODEL, controls, worth=f"The sound itself has {cell(sound, MEASURES[name])}%: {why}.")
 
@@ -109,7 +108,7 @@ def notes(summary: Summary) -> list[str]:
             f"Top-k balanced accuracy: how often the true class is among the {result.top_k} likeliest of {len(result.names)}, mean over the "
             f"classes that occur; chance is {100 * result.top_k / len(result.names):.3g}%."
         )
-    conditions = sorted(set(result.events.condition) - {"listen"})
+    conditions = _not_heard(result)
     if conditions and AUDIO in result.control_names:
         told.append(
             f"Conditions: {', '.join(conditions)}. What the sound tells there, muscles and microphones may tell, too: see n2s contamination."
@@ -131,6 +130,11 @@ def notes(summary: Summary) -> list[str]:
     if absent:
         told.append(f"No test window of {_listed(absent)}: they have no score.")
     return told
+
+
+def _not_heard(result: Outcome) -> list[str]:
+    """The conditions in which people did not listen."""
+    return sorted(set(result.events.condition) - {"listen"})
 
 
 def _inside(result: Outcome) -> str:

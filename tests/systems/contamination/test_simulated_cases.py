@@ -1,6 +1,7 @@
 """The simulated production study: what is planted is what the verdict says."""
 
 import pytest
+from daily import some
 
 from n2s.data import AtEvents, EventDataModule, Labels, Preprocessing, SplitByRun
 from n2s.metrics.score import ALL
@@ -22,9 +23,7 @@ CASES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "case", [one if one in ("clean", "jaw") else pytest.param(one, marks=pytest.mark.nightly) for one in CASES]
-)
+@pytest.mark.parametrize("case", some(CASES, "clean", "jaw"))
 def test_the_verdict_names_what_is_planted(case):
     options, word, blamed = CASES[case]
     options = {"signal_gain": 1.5} | options
